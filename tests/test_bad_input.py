@@ -69,7 +69,7 @@ REFUSALS = {
 
 
 def test_every_fault_is_tried() -> None:
-    """What the stand-in can do wrong is met here, or is said to be met elsewhere."""
+    """Each fault of the stand-in is met by a test here, or a list names the test elsewhere."""
     elsewhere = {"one bad row", "hostile symbols", "control characters", "zero previous close", "another day"}
     elsewhere |= {"one contradiction"}  # tests/market/test_quality.py
     elsewhere |= {"429 for 3 seconds", "429 for good", "redirect to file"}  # tests/system/http/test_client.py

@@ -1,4 +1,4 @@
-"""What a checkout carries: nothing that a person configures in it can be committed by mistake."""
+"""A checkout commits nothing that a person configures in it."""
 
 from __future__ import annotations
 

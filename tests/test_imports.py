@@ -1,4 +1,4 @@
-"""What each command may import: imports are the cost of a cold tick."""
+"""The modules that each command may import: imports are the cost of a cold run."""
 
 from __future__ import annotations
 

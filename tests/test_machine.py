@@ -73,7 +73,7 @@ def trade(exchange: Exchange, now: datetime) -> None:
 
 
 def page(folder: Path) -> bytes:
-    """What visitors see."""
+    """The files that visitors get."""
     return (folder / "site/index.html").read_bytes()
 
 
@@ -97,7 +97,7 @@ FILES = ["state.json", "last/nse-fno.json", "outcomes.jsonl", "alerts.json", "hi
 
 
 def test_the_files_are_all_that_are_kept(used: Path) -> None:
-    """What is torn below is all there is, but for caches that are made anew where they do not fit."""
+    """The files that are torn below are all files, but for caches that are made anew where they do not fit."""
     state = used / "state"
     found = {str(path.relative_to(state)) for path in state.rglob("*") if path.is_file()}
 

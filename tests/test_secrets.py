@@ -37,7 +37,7 @@ SLOWEST_SECONDS = 60.0
 
 @dataclass
 class Ran:
-    """What a run left: its exit code, its words, and what other processes could see of its children."""
+    """The result of a run: exit code, output, and what other processes could see of its children."""
 
     code: int
     said: str
@@ -103,7 +103,7 @@ def watch(root: int, seen: set[str], done: threading.Event) -> None:
 
 
 def look_at(pid: int, root: int) -> set[str]:
-    """What others see of a process: its arguments, and its environment if it is a child of ours.
+    """The public data of a process: its arguments, and its environment if it is a child of ours.
 
     Between its birth and its own program a child is its parent still, in arguments and environment.
     """
@@ -248,7 +248,7 @@ def test_a_token_in_the_address_of_a_remote(tmp_path: Path) -> None:
 @pytest.mark.parametrize("place", ["env", "file"])
 @pytest.mark.parametrize("manner", ["ok", "error", "redirect", "rubbish"])
 def test_the_address_to_ping(tmp_path: Path, place: str, manner: str) -> None:
-    """Who knows it can silence the alarm: only its own server hears it."""
+    """The address is a secret, for it can silence the alarm: only its own server gets it."""
     line, environment = planted(tmp_path, place, "ping_url")
     with Hooks(manner) as hooks:
         address = f"{hooks.url}/{CANARY}"
@@ -265,7 +265,7 @@ def test_the_address_to_ping(tmp_path: Path, place: str, manner: str) -> None:
 @pytest.mark.parametrize("place", ["env", "file"])
 @pytest.mark.parametrize("manner", ["ok", "error", "refuse", "redirect", "rubbish"])
 def test_the_address_of_a_web_hook(tmp_path: Path, sshd: Sshd, place: str, manner: str) -> None:
-    """Who knows it can write there: only its own server hears it, and no child of the run, OpenSSH's client here."""
+    """The password is a secret: only its own server gets it, and no child of the run but OpenSSH's client."""
     line, environment = planted(tmp_path, place, "url")
     figures = snapshot_of(Quote("TCS", 9.0))
     as_of = replace(figures, as_of=datetime.fromisoformat(OPEN))

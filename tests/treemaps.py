@@ -1,4 +1,4 @@
-"""What treemaps must be: tests/fixtures/treemaps.json, which Python's view and the page's script are both held to.
+"""The rules of treemaps: tests/fixtures/treemaps.json, which Python's view and the page's script both must match.
 
 The rectangles are computed here, in fractions, by the algorithm as the paper of Bruls, Huizing and van Wijk
 states it: neither the view nor the script has a part in them. `python -m tests.treemaps` writes the file anew.

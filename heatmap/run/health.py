@@ -179,7 +179,7 @@ def _failed(market: Market, outcomes: Sequence[RunOutcome], cooldowns: Sequence[
         for each in cooldowns
     )
     sentence = last.sentence or "see what it wrote to cron's mail or the log"
-    return Issue(f"the last tick failed ({last.kind}{how_often}): {sentence}{pauses}", last.code)
+    return Issue(f"the last run failed ({last.kind}{how_often}): {sentence}{pauses}", last.code)
 
 
 def _vetoed(status: MarketStatus, last: RunOutcome | None) -> Issue | None:
@@ -210,7 +210,7 @@ def _unfinished(market: Market, last: RunOutcome | None, memory: Memory, now: da
         return None
     return Issue(
         f"the session of {session.date:%d %b %Y} has no closing page, for {last.sentence}: that is right on "
-        "a holiday announced late; else the source is behind, and each tick until midnight asks it again"
+        "a holiday announced late; else the source is behind, and each run until midnight asks it again"
     )
 
 
@@ -234,7 +234,7 @@ def _clock(last: RunOutcome | None) -> Issue | None:
 def _in_future(last: RunOutcome | None, now: datetime) -> Issue | None:
     if last is None or last.at <= now + FUTURE_TOLERANCE:
         return None
-    return Issue("the last tick is dated in the future: look at this machine's clock")
+    return Issue("the last run is dated in the future: look at this machine's clock")
 
 
 def _ending(market: Market, memory: Memory, now: datetime) -> Issue | None:

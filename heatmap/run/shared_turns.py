@@ -125,7 +125,7 @@ class SharedTurns:
 
     def _describe_other(self, market: Market, status: MarketStatus, turn: TickClaim) -> OtherTurn:
         if turn.is_done:
-            sentence = "another machine has drawn this tick"
+            sentence = "another machine has drawn the market in this interval"
         else:
             sentence = "another machine has the turn, or a run that was killed had it a moment ago"
         if not self._is_late(status, turn, TROUBLE_INTERVALS):

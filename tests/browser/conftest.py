@@ -129,7 +129,7 @@ def market(tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def remembered_ticks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, bytes]]:
-    """What each tick of the recorded day at REMEMBERED published, on top of 90 sessions made up."""
+    """The publications of each moment of the recorded day at REMEMBERED, after 90 sessions that are made up."""
     folder = tmp_path_factory.mktemp("remembered")
     config = demo.settings(folder / "site", folder / "state", refresh_seconds=REFRESH_SECONDS)
     store = open_store(config.history, config.state_directory, str)

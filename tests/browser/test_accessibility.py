@@ -1,4 +1,4 @@
-"""What axe-core, the accessibility checker, says of the page in every state; it must find nothing."""
+"""axe-core, the accessibility checker, finds nothing in any state of the page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STAY_WITHOUT_SCRIPT = """() => {
 
 
 def violations(axe: Path, place: Page | Frame) -> list[str]:
-    """What the rules find in a page or frame as it is now, in axe's own words."""
+    """The violations in a page or frame as it is now, in axe's own words."""
     if not place.evaluate("() => 'axe' in window"):
         place.evaluate(axe.read_text("utf-8"))
     found: list[str] = place.evaluate(VIOLATIONS)

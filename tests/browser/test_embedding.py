@@ -154,7 +154,7 @@ def test_a_frame_that_cannot_grow_holds_the_map(market: Site, visit: Callable[..
 
 
 def test_nothing_is_taller_or_shorter_than_a_map_can_be(site: Site, visit: Callable[..., Page]) -> None:
-    """Whatever the page in the frame says, the blog's own text stays within reach."""
+    """The frame's messages cannot move the blog's own text out of reach."""
     site.other["/blog/"] = post(sample("ghost.html"))
     page = visit("/blog/")
     inside = map_in(page)
@@ -241,7 +241,7 @@ def test_links_lead_out_of_the_frame(site: Site, visit: Callable[..., Page], nam
 
 
 class Sanitiser(HTMLParser):
-    """What WordPress keeps of a post by somebody without `unfiltered_html`, in small.
+    """A small copy of the rules by which WordPress cleans a post of an author without `unfiltered_html`.
 
     From wp-includes/kses.php of WordPress 6: of the elements here `$allowedposttags` has <a> and <img> and neither
     <iframe> nor <script>, with these attributes and the global ones of _wp_add_global_attributes(); a tag that is not
@@ -262,7 +262,7 @@ class Sanitiser(HTMLParser):
 
     @classmethod
     def clean(cls, html: str) -> str:
-        """What is left of a post."""
+        """The cleaned post."""
         self = cls()
         self.feed(html)
         self.close()
@@ -366,7 +366,7 @@ def test_frame_and_page_are_of_one_theme(
     ],
 )
 def test_the_page_knows_every_choice(market: Site, visit: Callable[..., Page], choices: EmbedChoices) -> None:
-    """What the command offers is what the page offers, and a frame with one of each shows them without a word."""
+    """The command and the page offer the same choices, and a frame with one of each shows them without a message."""
     selects = [key for key in EmbedChoices._fields if key != "watch"]
     snippet = embed.iframe("/map/", "map", market="nse-fno", choices=choices)
     market.other["/blog/"] = post(snippet)

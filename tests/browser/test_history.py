@@ -26,7 +26,7 @@ FRAME = '<!DOCTYPE html><title>A blog</title><link rel="icon" href="data:,"><ifr
 
 
 def asked(page: Page) -> list[str]:
-    """What a page loads beside itself from now on."""
+    """The files that a page loads from now on."""
     found: list[str] = []
     page.on("request", lambda request: found.append(request.url.rpartition("/")[2].partition("?")[0]))
     return found

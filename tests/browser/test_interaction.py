@@ -93,7 +93,7 @@ def test_one_sector(market: Site, visit: Callable[..., Page], layout: str) -> No
 
 
 def test_order_by_symbol_change_and_amount(market: Site, visit: Callable[..., Page]) -> None:
-    """Whatever is shown; the tiles keep their values."""
+    """In every view the tiles keep their values."""
     page = visit("/map/?mode=liquidity&sort=symbol")
     quotes = recorded().quotes
 

@@ -29,7 +29,7 @@ def rgb(fill: str) -> str:
 
 
 def expected(reading: Ranking, palette: str, layout: str = "table") -> list[tuple[str, str, str]]:
-    """What each tile must show: its symbol, its value in words, its fill.
+    """The symbol, value and fill that each tile must show.
 
     By the first scale, or in a treemap by value at the usual clamp where the mode has that.
     """
@@ -269,7 +269,7 @@ def test_markets_of_any_size(market: Site, visit: Callable[..., Page], count: in
 
 
 def test_the_breadth_has_the_colours_of_the_palette(market: Site, visit: Callable[..., Page]) -> None:
-    """Who cannot tell red from green must not meet them anywhere on the page."""
+    """Readers who cannot tell red from green meet neither on the page."""
     page = visit("/map/?palette=colour-blind")
 
     assert [rgb("#08519c"), rgb("#b35806")] == page.eval_on_selector_all(

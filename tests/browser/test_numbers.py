@@ -39,7 +39,7 @@ def shown(page: Page) -> dict[str, str]:
 
 
 def panel_of(page: Page, symbol: str) -> str:
-    """What is said of a stock."""
+    """The panel's text about a stock."""
     page.locator(f'a:has(b:text-is("{symbol}"))').hover()
     return page.locator("#panel").inner_text()
 

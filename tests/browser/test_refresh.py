@@ -78,7 +78,7 @@ def test_another_script_reloads_the_page(site: Site, visit: Callable[..., Page])
 
 @pytest.mark.parametrize("status", [404, 500])
 def test_an_error_page_never_replaces_the_map(site: Site, visit: Callable[..., Page], status: int) -> None:
-    """What is not our page is not shown; the next good one is."""
+    """An answer that is not our page is not shown; the next good one is."""
     page = visit(quiet=False)
     page.evaluate(MARK)
     good, site.page, site.status = site.page, b"<h1>Not here</h1>", status

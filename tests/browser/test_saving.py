@@ -1,4 +1,4 @@
-"""What is shown, saved as a file."""
+"""The map that is shown can be saved as a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the reader chose lives in the address: a link shows what its sender saw."""
+"""The reader's choices are in the address: a link shows what its sender saw."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def query(page: Page) -> dict[str, str]:
 
 
 def shown(page: Page) -> dict[str, str]:
-    """What the controls say is chosen."""
+    """The choices that the controls show."""
     keys = ("mode", "period", "layout", "theme", "palette", "sort", "area", "sector")
     return {key: page.locator(f"#{key}").input_value() for key in keys}
 

@@ -311,7 +311,7 @@ def test_an_older_block_that_cannot_be_changed_is_told(
 def test_a_link_stays_a_link(
     calendar: Callable[..., tuple[int, str, str]], saved: Callable[[dict[str, str]], str]
 ) -> None:
-    """What it leads to is replaced."""
+    """The file that the link leads to is replaced."""
     Path("elsewhere").mkdir()
     Path("elsewhere/shared.toml").write_text(OWN)
     Path("heatmap.toml").write_text(CONFIGURED.format(url="http://127.0.0.1:9"))

@@ -1,4 +1,4 @@
-"""What `heatmap check` says of the history: what it holds, or what keeps it away, which fails no tick."""
+"""`heatmap check` describes the history: its content, or why it cannot be read, which fails no run."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Installed:
 
 
 def advised(monkeypatch: pytest.MonkeyPatch, origin: object, extra: str = "png") -> list[str]:
-    """What is told to install, for a program that was installed from `origin`."""
+    """The command that installs an extra, for a program that was installed from `origin`."""
     monkeypatch.setattr(importlib.metadata, "distribution", lambda _: Installed(origin))
     command = shlex.split(commands.install(extra))
     assert "install" in command

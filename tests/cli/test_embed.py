@@ -48,7 +48,7 @@ class Frames(HTMLParser):
 
 
 def printed(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
-    """What `heatmap embed` prints."""
+    """The output of `heatmap embed`."""
     assert 0 == cli.main(["embed", *argv])
     return capsys.readouterr().out
 

@@ -205,7 +205,7 @@ def test_markets_without_archives(
 
 
 def test_status(here: Path, server: Archives, capsys: pytest.CaptureFixture[str]) -> None:
-    """What is kept, since when, and which sessions are missing by the calendar."""
+    """The command lists the saved sessions, the first of them, and those that the calendar has and the history lacks."""
     assert 0 == cli.main(["history", "status"])
     assert "nse-fno: nothing yet. The first run with the day's figures creates it" in capsys.readouterr().out
     backfill(server, days=DAYS[:1])
@@ -327,7 +327,7 @@ def test_export_as_parquet_without_pyarrow(
 def test_a_backfill_does_without_the_list_of_symbols(
     here: Path, server: Archives, capfd: pytest.CaptureFixture[str], fault: str | bytes
 ) -> None:
-    """What cannot be read is told of and fails nothing; what was kept before stays."""
+    """A file that cannot be read is reported and fails nothing; earlier data stay."""
     assert 0 == backfill(server)
     kept = (here / "state/sources/nse-symbols.json").read_text()
     capfd.readouterr()
@@ -414,7 +414,7 @@ def test_a_full_disk_is_told(here: Path, server: Archives, capsys: pytest.Captur
 
 
 def test_prune(here: Path, server: Archives, capsys: pytest.CaptureFixture[str]) -> None:
-    """What is older than the configuration keeps is forgotten, counted in sessions."""
+    """Ticks older than the configured number of sessions are deleted."""
     backfill(server)
     (here / "heatmap.toml").write_text("[history]\ntick_sessions = 1\nbar_sessions = 2\n")
     capsys.readouterr()

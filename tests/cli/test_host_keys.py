@@ -45,7 +45,7 @@ def fingerprint(server: Sshd) -> str:
 
 
 def check(home: Path, *options: str) -> str:
-    """What `heatmap check` prints of the target where nobody is at a terminal."""
+    """The lines of `heatmap check` about the target, without a terminal."""
     command = [sys.executable, "-m", "heatmap", "check", "--config", str(home / "heatmap.toml"), *options]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
     return done.stdout
@@ -151,7 +151,7 @@ def test_a_file_that_cannot_be_written(place: tuple[Sshd, Path]) -> None:
 
 
 def test_the_end_of_the_input_is_no_answer(place: tuple[Sshd, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who closes the terminal has not said yes."""
+    """Closing the terminal is not a yes."""
     server, home = place
 
     class Closed(io.StringIO):

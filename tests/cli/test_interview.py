@@ -82,7 +82,7 @@ def test_each_kind_of_target(
     table: dict[str, object],
     secret: Secret | None,
 ) -> None:
-    """What is asked is what it needs; the table loads, and the secret is not in it."""
+    """The interview asks for what the target needs; the table loads, and the secret is not in it."""
     answers(*typed, secret="hunter2")
 
     found = interview.ask_target(lambda _: False)

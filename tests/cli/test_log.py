@@ -108,7 +108,7 @@ def test_plain_lines_have_a_time_and_a_level(tmp_path: Path) -> None:
 
 
 def test_a_configuration_that_cannot_be(tmp_path: Path) -> None:
-    """What ends a run before it begins is a line a problem, too, and the exit code the last."""
+    """An error before the run begins prints one line a problem, and the exit code last."""
     (tmp_path / "heatmap.toml").write_text("colums = 3\nrows = 2\n")
     code, out, err = run(tmp_path, "--log-format", "json")
 

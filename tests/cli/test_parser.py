@@ -136,7 +136,7 @@ def test_who_asks_for_nothing_is_helped(
 def test_a_slip_of_the_fingers(
     here: Path, capsys: pytest.CaptureFixture[str], argv: list[str], meant: str
 ) -> None:
-    """What was probably meant is named, and how to see the rest."""
+    """The error names the likely command, and how to see all."""
     assert 64 == cli.main(argv)
 
     err = capsys.readouterr().err
@@ -258,7 +258,7 @@ def test_a_wrong_configuration_says_everything_at_once(
 def test_a_bug_is_shown_whole(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What nobody foresaw has its traceback, a request to report it, and exit 70."""
+    """An unforeseen error prints its traceback, asks for a report, and ends with 70."""
     monkeypatch.setattr(one_run, "run", lambda *_, **__: 1 / 0)
 
     assert 70 == cli.main(["run", "--now", DURING])

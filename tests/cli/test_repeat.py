@@ -75,7 +75,7 @@ class Loop:
 
     @property
     def errors(self) -> list[str]:
-        """What it, and its ticks, had to say on stderr."""
+        """The lines of the command and its runs on stderr."""
         return (self.folder / "errors").read_text("utf-8").splitlines()
 
 
@@ -233,7 +233,7 @@ def test_a_tick_that_is_killed_is_told(loop: Callable[..., Loop], tmp_path: Path
 
 
 def test_it_stays_small(loop: Callable[..., Loop]) -> None:
-    """What waits for a year takes no more than the interpreter and what reads a configuration."""
+    """A process that waits for a year needs no more than the interpreter and the reader of the configuration."""
     running = loop(MORNING + timedelta(minutes=1, seconds=58))
     wait_for(["11:02"], lambda: running.ticks)
     status = Path(f"/proc/{running.process.pid}/status").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""What `heatmap check` says of the state directory; all of it are warnings, for runs work all the same."""
+"""`heatmap check` describes the state directory; all its remarks are warnings, for runs work despite them."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_other_files(tmp_path: Path, warned: Callable[..., list[str]]) -> None:
 
 
 def test_files_of_others_with_our_names(tmp_path: Path, warned: Callable[..., list[str]]) -> None:
-    """What a run leaves alone is told here, for a run is silent about it."""
+    """A run leaves such files alone without a word, so the check names them."""
     (tmp_path / "state/compiled-templates").mkdir(parents=True)
     (tmp_path / "state/compiled-templates").chmod(0o777)
     (tmp_path / "state/lock").write_text("mine")

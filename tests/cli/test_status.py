@@ -90,7 +90,7 @@ def test_all_is_well(here: Here) -> None:
 
 
 def test_a_block_is_told_first_with_what_to_do(here: Here) -> None:
-    """What failed, how often, until when the source rests; the page there is, and the last good tick."""
+    """Status names the failure, how often it came, until when the source rests, the page, and the last good run."""
     here.tick(OPEN)
     here.exchange.fault = "403"
     codes = [here.tick(OPEN + number * FIVE_MINUTES) for number in (1, 2, 3, 4)]
@@ -101,7 +101,7 @@ def test_a_block_is_told_first_with_what_to_do(here: Here) -> None:
     flat = " ".join(out.split())
     assert (75, "Something is wrong:") == (code, out.splitlines()[0])
     assert (
-        "- nse-fno: the last tick failed (blocked, as the 2 before it): the exchange gave no quotes" in flat
+        "- nse-fno: the last run failed (blocked, as the 2 before it): the exchange gave no quotes" in flat
     )
     assert "nse is left alone until Fri 20 Nov 2026 11:27 IST, so that a ban is not prolonged" in flat
     assert "nse blocked 3 times in a row: not used until Fri 20 Nov 2026 11:27 IST" in flat
@@ -381,7 +381,7 @@ def test_what_cannot_be_asked(here: Here, options: list[str]) -> None:
 
 
 def test_a_run_at_work_is_told_and_one_that_outlives_itself(here: Here) -> None:
-    """Who holds the lock, in time; beyond its deadline that is what is wrong, with what to do."""
+    """Status names the run that holds the lock; beyond its deadline it says what to do."""
     run_log.append(here.folder / "state", [RunOutcome("nse-fno", OPEN - FIVE_MINUTES, 0, "published")])
     with (here.folder / "state/lock").open("w") as file:
         file.write(run_log.write_marker({"nse-fno": OPEN}))
@@ -406,7 +406,7 @@ def test_a_run_that_was_killed_is_known_at_once(here: Here) -> None:
     code, out = here.status(OPEN + timedelta(seconds=20))
 
     assert 75 == code
-    assert "the last tick failed (killed): the run ended without a word" in " ".join(out.split())
+    assert "the last run failed (killed): the run ended without a word" in " ".join(out.split())
     assert before == {path: path.read_bytes() for path in (here.folder / "state").iterdir()}
 
 

@@ -1,4 +1,4 @@
-"""What `heatmap check` says of public_url: whether visitors find there what is published."""
+"""`heatmap check` describes public_url: whether visitors find the published files there."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_one_target_of_several_is_enough(
 def test_where_no_target_works_nobody_is_asked(
     tmp_path: Path, web: Web, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What visitors get says nothing then."""
+    """Then the answer to visitors proves nothing."""
     assert [] == check(tmp_path, capsys, web.url, "file:a/b/c", code=78)
     assert [] == web.asked
 

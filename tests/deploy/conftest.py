@@ -1,4 +1,4 @@
-"""What the tests of deploy/ share: the tools they need, and a place that pip installs from without a network."""
+"""Fixtures of the tests of deploy/: the tools, and a place from which pip installs without a network."""
 
 from __future__ import annotations
 

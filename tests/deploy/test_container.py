@@ -44,7 +44,7 @@ def arguments(stage: list[tuple[str, str]], instruction: str) -> list[str]:
 
 
 def copies(stage: list[tuple[str, str]]) -> list[tuple[list[str], str]]:
-    """What a stage copies from the checkout, and where to."""
+    """The files that a stage copies from the checkout, and their targets."""
     words = [text.split() for text in arguments(stage, "COPY") if not text.startswith("--from=")]
     return [(parts[:-1], parts[-1]) for parts in words]
 
@@ -88,7 +88,7 @@ def test_it_runs_as_nobody_special(stages: list[list[tuple[str, str]]]) -> None:
 def test_its_commands_are_ours(
     stages: list[list[tuple[str, str]]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What it runs, and what tells its health, are commands and options that there are; health is 0 or 1."""
+    """The container's command and health check are commands and options that exist; health is 0 or 1."""
     final = stages[-1]
     (command,) = (json.loads(text) for text in arguments(final, "CMD"))
     (health,) = arguments(final, "HEALTHCHECK")
@@ -109,7 +109,7 @@ def test_its_commands_are_ours(
 def test_its_steps_build_what_runs(
     stages: list[list[tuple[str, str]]], tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    """What is copied is enough to build from; the very line of pip's installs it; the command draws."""
+    """The copied files suffice to build; pip's own line installs them; the command draws."""
     source, venv = tmp_path / "src", tmp_path / "venv"
     source.mkdir()
     for names, target in copies(stages[0]):

@@ -58,7 +58,7 @@ def tree(folder: Path) -> dict[str, tuple[int, int, str]]:
 
 
 def said(command: Path, *words: str | Path, cwd: Path, environment: dict[str, str]) -> str:
-    """What the installed command says; it must end well."""
+    """The output of the installed command; it must end well."""
     done = subprocess.run(
         [command, *words], cwd=cwd, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
@@ -133,7 +133,7 @@ def test_a_failure_leaves_the_version_in_use(
 
 
 def test_undone(script: Script, root: Path) -> None:
-    """What was installed goes, what is the user's stays; with --purge nothing is left; both may be repeated."""
+    """The installed files go, and the user's files stay; with --purge nothing is left; both may be repeated."""
     script()
     (root / STATE).mkdir()
     (root / STATE / "state.json").write_text("{}")
@@ -193,7 +193,7 @@ def test_a_command_of_somebody_else_stays(script: Script, root: Path) -> None:
 
 
 def test_a_dry_run_tells_everything_and_does_nothing(script: Script, root: Path) -> None:
-    """What it says is what the run after it does."""
+    """The script does what it announces, as the next run shows."""
     told = steps(script("--dry-run").stdout)
 
     assert {} == tree(root)

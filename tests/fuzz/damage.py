@@ -1,4 +1,4 @@
-"""What happens to a good body on its way: values of JSON, and pieces of text or bytes, made into worse ones."""
+"""Damage to a good body: values of JSON, and pieces of text or bytes, are changed."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ MOST_MEMORY_MB = 1024
 
 
 class Tally(NamedTuple):
-    """What all rounds of a target came to."""
+    """The results of all rounds of a target."""
 
     executions: int = 0
     seconds: int = 0

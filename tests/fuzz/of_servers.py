@@ -1,4 +1,4 @@
-"""What the servers of targets say, as functions of bytes."""
+"""Answers of the targets' servers, as functions of bytes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def ftp_replies_of(body: bytes) -> object:
 
 
 def sftp_client(body: bytes) -> object:
-    """What OpenSSH's programs say."""
+    """Output of OpenSSH's programs."""
     text = body.decode(errors="replace")  # as `openssh.run` does
     description = sftp_messages.describe_server(text, "3")
     faults = [
@@ -73,7 +73,7 @@ def sftp_client(body: bytes) -> object:
 
 
 def s3_store(body: bytes) -> object:
-    """What a store answers instead of what was asked for."""
+    """Answers of a store that are not the object."""
     bucket = Bucket(
         "s3://bucket/folder", "bucket", "https://s3.example.org/bucket", "eu-west-1", "no-cache", None, 20
     )

@@ -1,4 +1,4 @@
-"""What comes from the web, as functions of bytes: quotes, holidays, archives, and HTTP itself."""
+"""Data from the web, as functions of bytes: quotes, holidays, archives, and HTTP itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the state directory and a shared history hold, as functions of bytes."""
+"""Contents of the state directory and of a shared history, as functions of bytes."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def kept_documents(body: bytes) -> object:
 
 
 def notes_of_others(body: bytes) -> object:
-    """What machines that share a history tell each other of the archive and of alerts."""
+    """Values that machines with one history share: of the archive and of alerts."""
     place = folder() / "shared"
     place.mkdir(exist_ok=True)
     warnings: list[str] = []

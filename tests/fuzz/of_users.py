@@ -1,4 +1,4 @@
-"""What a user writes, as functions of bytes."""
+"""Texts that a user writes, as functions of bytes."""
 
 from __future__ import annotations
 

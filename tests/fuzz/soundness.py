@@ -1,4 +1,4 @@
-"""What must hold of everything that a parser gives, whatever it was given."""
+"""The rules that every parsed value must meet, whatever the input was."""
 
 from __future__ import annotations
 

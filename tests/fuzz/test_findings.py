@@ -1,4 +1,4 @@
-"""What fuzzing has found, each as a test of its own."""
+"""The faults that fuzzing has found, each as a test of its own."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_a_name_of_a_day_is_one_line_that_shows(table: str, name: str) -> None:
     "words", ["\x1b[2Jcleared", "a\rb", "\u202egnirts", "x" * 100_000, "Permission denied (\x07publickey)"]
 )
 def test_the_words_of_an_ssh_server_are_shown_harmless(words: str) -> None:
-    """What a server says at login reached the terminal and the log as it came, whatever it was."""
+    """A server's text at login once reached the terminal and the log unchanged."""
     said = [
         messages.describe_server(f"remote software version {words}\n", "3"),
         str(messages.make_connection_error("sftp://h", words)),

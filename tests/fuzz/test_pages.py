@@ -1,4 +1,4 @@
-"""Whatever figures were accepted, their pages are drawn, hold no markup of theirs, and can be read back."""
+"""Any accepted figures are drawn; their pages have no markup of theirs, and can be read back."""
 
 from __future__ import annotations
 

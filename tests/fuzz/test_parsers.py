@@ -66,7 +66,7 @@ ODD_BODIES = {
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_good_bodies_are_understood(name: str) -> None:
-    """What fuzzing begins with is of the parser's form, but for a few bodies that it refuses."""
+    """The seeds of the fuzzer have the parser's form, but for a few that it refuses."""
     target = TARGETS[name]
     refused = [body for body in target.seeds() if isinstance(target.run(body), str) and name != "holidays"]
 

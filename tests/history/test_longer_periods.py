@@ -23,7 +23,7 @@ OTHERS = [f"S{n}" for n in range(10)]
 
 
 def digest(before: float, after: float, first: date, *, told: bool = True) -> EarlierSessions:
-    """What the history has of X, which closed at `before` until `first`, then at `after`; others stood still.
+    """The history of X, which closed at `before` until `first`, then at `after`; other stocks stood still.
 
     `told`: whether the exchange's previous close of that day is adjusted.
     """

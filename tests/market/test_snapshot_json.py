@@ -213,7 +213,7 @@ def test_nothing_is_lost(
     recording: bool,
     currency: str | None,
 ) -> None:
-    """Whatever was drawn comes back equal, to the last digit."""
+    """Every drawn snapshot comes back equal, to the last digit."""
     snapshot = Snapshot("nse", AS_OF, tuple(quotes), currency, is_open, dropped, recording)
     made = snapshot_files.to_json(snapshot, table(*quotes), page_context(phase))
     assert snapshot_json.from_json(strict_json.decode(made)) == snapshot
@@ -325,7 +325,7 @@ json_values = st.recursive(
 
 @given(st.sampled_from([*document(), "is_open", "dropped", "recording"]), json_values)
 def test_any_value(key: str, value: object) -> None:
-    """Whatever stands under a key: a snapshot or SourceNonsense, never another exception."""
+    """Any value under a key gives a snapshot or SourceNonsense, never another exception."""
     try:
         snapshot_json.from_json(document(**{key: value}))
     except SourceNonsense:
@@ -362,7 +362,7 @@ def test_any_value_in_a_quote(key: str, value: object) -> None:
     ids=lambda body: repr(body[:12]),
 )
 def test_decode_refuses(body: bytes) -> None:
-    """What is not strict JSON is refused in one line."""
+    """Text that is not strict JSON is refused in one line."""
     with pytest.raises(SourceNonsense) as caught:
         strict_json.decode(body)
     assert "\n" not in str(caught.value)

@@ -62,7 +62,7 @@ def assert_sound(*targets: MemoryPublisher) -> None:
 
 @pytest.fixture
 def down() -> PublishError:
-    """What a target raises that cannot be reached."""
+    """The error of a target that cannot be reached."""
     error = failure(PublishError)
     assert isinstance(error, PublishError)
     return error
@@ -318,7 +318,7 @@ def test_a_kept_day_that_is_damaged(tmp_path: Path, down: PublishError) -> None:
 def test_a_state_directory_without_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, down: PublishError
 ) -> None:
-    """Who can be reached has the day; that nobody else can get it later is told, and no page leads there."""
+    """Targets that can be reached have the day; the loss for the others is reported, and no page links there."""
     good, bad = MemoryPublisher("good:"), MemoryPublisher("bad:", error=down)
     market = Market(tmp_path, good, bad)
     write = files.write

@@ -52,7 +52,7 @@ class Installation:
         return code, err
 
     def say(self, *words: str) -> str:
-        """What a command prints; it must end well."""
+        """The output of a command; it must end well."""
         assert 0 == cli.main([*words])
         return self._capsys.readouterr().out
 
@@ -289,7 +289,7 @@ def test_a_site_that_blocks_is_left_alone(installed: Installation) -> None:
 
 
 def test_blocks_of_the_list_count(installed: Installation) -> None:
-    """What the list's address answers on a day without quotes is a block of the same site."""
+    """A block of the list's address counts as a block of the same site, also on a day without quotes."""
     installed.exchange.faults = {"holiday-master": "403"}
     installed.run("2027-01-02T08:32")  # a Saturday
 

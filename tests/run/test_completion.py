@@ -1,4 +1,4 @@
-"""What follows a final and failed gets another try: later that evening, else in the next session's first run."""
+"""Parts of a final that failed get another try: later that evening, or in the next session's first run."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Market:
 
     @property
     def memory(self) -> Memory:
-        """What is remembered."""
+        """The market's memory."""
         return State(self.config.state_directory)["nse-fno"]
 
     @property
@@ -138,7 +138,7 @@ def test_a_complete_final_leaves_nothing_to_do(tmp_path: Path, hooks: Hooks) -> 
 
 
 def test_a_map_that_a_target_did_not_take_comes_later(tmp_path: Path) -> None:
-    """What comes is, to the byte, what would have come at once; the feed then announces it."""
+    """The late files equal those that would have come at once, to the byte; the feed then announces them."""
     market, twin = Market(tmp_path / "one"), Market(tmp_path / "twin")
     market.target.lacks = ("archive",)
     twin.run(FINAL)
@@ -360,7 +360,7 @@ def test_a_target_that_is_down_until_midnight(
 
 
 def test_a_morning_that_fails_too_tries_once_an_hour(tmp_path: Path, hooks: Hooks) -> None:
-    """What a web hook did not take in the morning's first run is dropped once today's news are told."""
+    """Events that a web hook did not take in the morning's first run are dropped once today's are sent."""
     market = Market(tmp_path, alerts=(MOVERS,))
     market.target.lacks = ("archive", "earlier day")
     market.run(FINAL)

@@ -80,7 +80,7 @@ def several(
 
 
 def remembered(config: Config) -> dict[str, circuit_breaker.BlockRecord]:
-    """What is remembered of the market's sources."""
+    """The remembered records of the market's sources."""
     return circuit_breaker.from_plain(State(config.state_directory)["nse-fno"].sources)
 
 
@@ -338,7 +338,7 @@ def test_a_dry_run_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_a_source_that_is_no_more_is_forgotten(tmp_path: Path) -> None:
-    """What was remembered of it goes with the next thing to remember."""
+    """Its remembered record goes with the next change of the records."""
     config = several(
         tmp_path, MemorySource(error=SourceBlocked("no")), MemorySource(error=SourceBlocked("no"))
     )
@@ -362,7 +362,7 @@ def test_a_source_that_is_no_more_is_forgotten(tmp_path: Path) -> None:
 def test_a_relay_is_waited_for(
     tmp_path: Path, relayed: Phase | None, as_of: datetime, published: bool
 ) -> None:
-    """What another drew before prices had settled is nobody's final page."""
+    """A relay's page from before prices had settled is no final page."""
 
     @dataclass
     class Relay(MemorySource):

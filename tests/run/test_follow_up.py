@@ -49,7 +49,7 @@ class Market:
 
     @property
     def ids(self) -> list[str]:
-        """What the entries of the feed are called, without their beginning; the feed is as it should be."""
+        """The titles of the feed's entries, without their beginning; the feed is well formed."""
         content = self.target.pages[FEED]
         assert [] == faults(content)
         entries = ET.fromstring(content).findall(f"{ATOM}entry")
@@ -128,7 +128,7 @@ DAY_PAGE, LIST = "nse-fno/2026/09/17/index.html", "nse-fno/archive.html"
 
 
 def memory_of(market: Market) -> Memory:
-    """What is remembered of the market."""
+    """The market's memory."""
     return State(market.config.state_directory)["nse-fno"]
 
 
@@ -159,7 +159,7 @@ def test_a_fault_of_the_feed_costs_no_archive(tmp_path: Path, monkeypatch: pytes
 def test_a_fault_of_the_archive_costs_no_feed_and_no_link(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was drawn and did not go out is not remembered: no later list of days leads to it."""
+    """A page that was drawn and not published is not recorded: no later list of days links to it."""
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError

@@ -36,7 +36,7 @@ def failed(moment: datetime, word: str = "blocked", code: int = 75) -> RunOutcom
 
 
 def judged(tmp_path: Path, now: datetime, *ended: RunOutcome, **memory: object) -> health.Health:
-    """What is thought of NSE at `now`."""
+    """The assessment of NSE at `now`."""
     config = configuration(tmp_path, MemorySource(), MemoryPublisher())
     market = config.markets[0]._replace(calendar=NSE)
     return health.assess(config, market, ended, Memory(**memory), now)  # type: ignore[arg-type]
@@ -143,7 +143,7 @@ def test_the_last_tick_decides(tmp_path: Path) -> None:
     mended = judged(tmp_path, at("20T11:13"), *ticks, good(at("20T11:12")))
 
     assert 65 == found.code
-    assert ["the last tick failed (gated, as the one before it): it went wrong: mend it"] == [
+    assert ["the last run failed (gated, as the one before it): it went wrong: mend it"] == [
         trouble.sentence for trouble in found.troubles
     ]
     assert at("20T10:57") == found.last_good.at  # type: ignore[union-attr]
@@ -258,7 +258,7 @@ def test_a_clock_that_ran_ahead(tmp_path: Path) -> None:
     """The last tick cannot be of tomorrow."""
     found = judged(tmp_path, at("20T11:04"), good(at("20T11:02")), good(at("21T11:07")))
 
-    assert (0, ["the last tick is dated in the future: look at this machine's clock"]) == (
+    assert (0, ["the last run is dated in the future: look at this machine's clock"]) == (
         found.code,
         [trouble.sentence for trouble in found.troubles],
     )
@@ -266,7 +266,7 @@ def test_a_clock_that_ran_ahead(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-11-20T11:00:00"])
 def test_a_time_that_is_none(tmp_path: Path, text: str) -> None:
-    """What somebody wrote into the state by hand is no time, and no bug."""
+    """A text that somebody wrote into the state by hand is no time, and no bug."""
     found = judged(tmp_path, at("20T11:04"), good(at("20T11:02")), published_at=text)
 
     assert (0, None) == (found.code, found.published_at)

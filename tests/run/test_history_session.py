@@ -1,4 +1,4 @@
-"""What a run keeps in the history and reads from it, and that no history that fails costs a page."""
+"""A run writes the history and reads it, and no history that fails costs a page."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_a_run_killed_before_it_kept_its_final_is_made_up_for(
 
 
 def test_one_target_is_enough_and_none_is_not(tmp_path: Path) -> None:
-    """What nobody could see is not history; what somebody saw is."""
+    """Figures that no visitor saw are not recorded; figures that one visitor saw are."""
     good, bad = MemoryPublisher("good:"), MemoryPublisher("bad:", error=failure(PublishError))
 
     one_run.run(configuration(tmp_path, MemorySource(), bad), now=OPEN)

@@ -97,7 +97,7 @@ def test_all_that_fail_are_told(tmp_path: Path) -> None:
 
 
 def test_a_signal_breaks_off_what_is_under_way() -> None:
-    """Whoever waits for the outcomes is interrupted: the deadline comes at once, and the signal is passed on."""
+    """The waiting thread is interrupted: the deadline comes at once, and the signal is passed on."""
     deadline = Deadline(60)
     started, aborted = threading.Event(), threading.Event()
 

@@ -55,7 +55,7 @@ class Machine:
         return one_run.run(self.config, now=now)
 
     def troubles(self, now: datetime) -> list[tuple[int, str]]:
-        """What its status has to say."""
+        """The output of its status."""
         (market,) = self.config.markets
         ended = run_log.read(self.config.state_directory)
         found = health.assess(self.config, market, ended, State(self.config.state_directory)["nse-fno"], now)

@@ -10,7 +10,7 @@ from tests.servers.process import Missing
 
 
 class Clock:
-    """What time it is for commands that run in `environment()`; the monotonic clock stays what it is.
+    """A clock for commands that run in `environment()`; the monotonic clock stays as it is.
 
     `set` takes libfaketime's words: "+3600" (seconds from now), "-2d", or "@2030-01-01 00:00:00".
     """

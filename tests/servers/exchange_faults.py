@@ -1,4 +1,4 @@
-"""What can go wrong with the stand-in exchange, by name."""
+"""The faults of the stand-in exchange, by name."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ NO_PASSIVE = range(0)
 
 
 class FtpServer(Server):
-    """What all of them have: `user`, `password`, `scheme`, `ca_file`, `passive_ports`, `url`."""
+    """The attributes of all these servers: `user`, `password`, `scheme`, `ca_file`, `passive_ports`, `url`."""
 
     user = "blogger"
     password = PASSWORD

@@ -25,7 +25,7 @@ MODE = 0o600  # what files have until they are told otherwise
 
 
 class Fault(Enum):
-    """What can go wrong at a step."""
+    """The faults at a step."""
 
     SILENCE = auto()  # no answer, nothing done
     HANG_UP = auto()  # the connection ends, nothing done

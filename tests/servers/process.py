@@ -83,7 +83,7 @@ class Server:
 
     @property
     def log(self) -> str:
-        """What the server said so far."""
+        """The server's output so far."""
         return (self.folder / "log").read_text("utf-8", "replace")
 
     def start(self, *command: str | Path, listens: bool = True, file_size_limit: int | None = None) -> None:

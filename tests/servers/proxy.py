@@ -43,7 +43,7 @@ Way = Literal["sent", "received"]  # by the client
 
 @dataclass(frozen=True)
 class Fault:
-    """What befalls a connection as soon as `after` bytes have passed `way`; 0: before the first.
+    """A fault that befalls a connection as soon as `after` bytes have passed `way`; 0: before the first.
 
     The first `skip` connections are spared, then it strikes `times` of them (None: all).
     """
@@ -95,7 +95,7 @@ class Fault:
 
 
 class Traffic:
-    """What passed, over all connections of a kind: bytes `sent` and `received` by clients, `connections` made.
+    """The traffic of all connections of a kind: bytes `sent` and `received` by clients, `connections` made.
 
     `fault` may be set anew, for later connections; `faulted` is an event, set as soon as one has struck.
     """
@@ -108,12 +108,12 @@ class Traffic:
 
     @property
     def sent(self) -> bytes:
-        """What clients sent and was let through."""
+        """The bytes that clients sent and that were let through."""
         return bytes(self.passed["sent"])
 
     @property
     def received(self) -> bytes:
-        """What servers answered and was let through."""
+        """The bytes that servers answered and that were let through."""
         return bytes(self.passed["received"])
 
 

@@ -55,7 +55,7 @@ def test_kinds(apache: Apache, name: str, kind: str) -> None:
 
 
 def test_only_what_is_new_travels(apache: Apache) -> None:
-    """Who has the page is told so, compressed or not; a replaced page is sent, and smaller than it is."""
+    """A visitor with the current page gets no body, compressed or not; a replaced page is sent, and compressed."""
     page = apache.pages / "index.html"
     page.write_bytes(PAGE)
     packed, body = get(apache, "/heatmap/", Accept_Encoding="gzip")
@@ -87,7 +87,7 @@ def test_only_what_is_new_travels(apache: Apache) -> None:
     ],
 )
 def test_temporaries_are_hidden(apache: Apache, name: str) -> None:
-    """What is still on its way is nobody's business, nor are the forms that some servers make of its name."""
+    """Temporary files are hidden from visitors, also under the names that some servers give them."""
     (apache.pages / name).write_bytes(b"x")
 
     assert 404 == get(apache, f"/heatmap/{name}")[0].status
@@ -117,7 +117,7 @@ def test_the_rest_of_the_site_is_left_alone(apache: Apache) -> None:
 @pytest.mark.real
 @pytest.mark.parametrize("how", ["Header always set", "Header set"])
 def test_a_site_with_headers_of_its_own(tmp_path: Path, how: str) -> None:
-    """What a server says of all its pages does not hold for the map, in whichever of its two ways it says so."""
+    """A rule for all pages of a server does not hold for the map, in either way to write the rule."""
     own = {
         "X-Frame-Options": "DENY",
         "Content-Security-Policy": "frame-ancestors 'none'",

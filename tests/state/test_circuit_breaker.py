@@ -27,14 +27,14 @@ FIVE_MINUTES = 5
 
 
 def asks_to_wait(seconds: float | None) -> SourceOverloaded:
-    """What a server that has too much to do says."""
+    """The error of a server that has too much to do."""
     error = SourceOverloaded("too many")
     error.retry_after_seconds = seconds
     return error
 
 
 def blocked(times: int, error: SourceError | None = None) -> BlockRecord:
-    """What is remembered after so many blocks in a row, the last at noon."""
+    """The record after so many blocks in a row, the last at noon."""
     blocks = NONE
     for _ in range(times):
         blocks = circuit_breaker.record_attempt(blocks, error or SourceBlocked("no"), NOON)
@@ -58,7 +58,7 @@ def test_who_is_asked_seldom_is_not_asked_more_often() -> None:
     ("wish", "seconds"), [(900.0, 900), (21_600.0, 21_600), (86_400.0, 21_600), (0.0, 600)]
 )
 def test_a_server_may_say_for_how_long(wish: float, seconds: int) -> None:
-    """What it asks for counts, up to six hours; to ask for no time at all is no wish."""
+    """The server's wish counts, up to six hours; a wish for no time is none."""
     assert seconds == circuit_breaker.cooldown_seconds(blocked(3, asks_to_wait(wish)), FIVE_MINUTES)
 
 
@@ -66,7 +66,7 @@ def test_a_server_may_say_for_how_long(wish: float, seconds: int) -> None:
     "answer", [None, SourceRenamed("x"), SourceEmpty("x"), SourceGated("x"), SourcePassed("x")]
 )
 def test_it_closes_by_itself(answer: SourceError | None) -> None:
-    """Whoever answers lets us in, whatever it is worth."""
+    """Any answer ends the row of blocks, even a useless one."""
     assert circuit_breaker.record_attempt(blocked(9), answer, NOON) == NONE
 
 
@@ -93,7 +93,7 @@ def test_one_question_after_each_rest() -> None:
     st.integers(1, 1440),
 )
 def test_no_rest_outlasts_its_length(times: int, wish: float | None, jump: int, interval: int) -> None:
-    """Whatever the clock does: seen from now, a rest ends within its own length."""
+    """Whatever the clock does, a pause ends within its own length from now."""
     blocks = blocked(times, None if wish is None else asks_to_wait(wish))
     now = NOON + timedelta(minutes=jump)
 
@@ -106,7 +106,7 @@ def test_no_rest_outlasts_its_length(times: int, wish: float | None, jump: int, 
 
 
 def test_it_is_kept_as_json() -> None:
-    """What is remembered survives its way through a file."""
+    """The records survive their way through a file."""
     sources = {"nse": blocked(3), "file": blocked(4, asks_to_wait(60.0))}
 
     assert circuit_breaker.from_plain(json.loads(json.dumps(circuit_breaker.to_plain(sources)))) == sources

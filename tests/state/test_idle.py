@@ -127,7 +127,7 @@ def test_two_configurations_in_one_folder_keep_apart(tmp_path: Path, looked: Cal
 
 @pytest.mark.parametrize("content", ["", "\n\n\n", "0.1.0\nx\ny\nz", "\udcff"])
 def test_a_damaged_note_is_none(tmp_path: Path, looked: Callable[[str], bool], content: str) -> None:
-    """Whatever stands there, the tick looks for itself."""
+    """The file may have any content: then the run looks for itself."""
     looked(NIGHT)
     (tmp_path / "state/nap").write_bytes(content.encode("utf-8", "surrogateescape"))
 

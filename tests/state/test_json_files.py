@@ -42,7 +42,7 @@ def test_what_is_saved_is_read_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("document", [{"n": 1}, {"version": 1, "n": 1}, {"version": 2, "n": 1, "more": 3}])
 def test_earlier_versions_and_further_keys_are_read(tmp_path: Path, document: dict[str, int]) -> None:
-    """What is not newer is the reader's to understand."""
+    """The parser handles every version that is not newer."""
     path, told = tmp_path / "b.json", list[str]()
     path.write_text(json.dumps(document))
 
@@ -236,7 +236,7 @@ def test_whatever_a_document_holds(name: str, where: list[int], other: object) -
 @given(content=st.binary(max_size=100), place=st.integers(0, 164), bit=st.integers(0, 7))
 @settings(derandomize=True, deadline=None)
 def test_a_seal_is_broken_by_any_change(content: bytes, place: int, bit: int) -> None:
-    """What was sealed comes back; cut anywhere, longer, or with one bit flipped, nothing does."""
+    """A sealed text comes back; cut anywhere, longer, or with one bit flipped, nothing comes back."""
     sealed = json_files.seal(content)
     assert hashlib.sha256(content).hexdigest().encode() == sealed[:64]
     assert content == json_files.unseal(sealed)

@@ -1,4 +1,4 @@
-"""What is remembered between ticks, and the lock."""
+"""The memory between runs, and the lock."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_nothing_is_remembered_at_first(tmp_path: Path) -> None:
 
 
 def test_memories_outlive_the_process(tmp_path: Path) -> None:
-    """What one run remembers the next one knows; other markets are untouched."""
+    """The next run knows what one run remembers; other markets are untouched."""
     first = State(tmp_path)
     first.remember("a", final_date="2026-09-17")
     first.remember("b", published_at="2026-09-17T10:00:00+05:30")
@@ -60,7 +60,7 @@ def test_keys_of_a_later_version_are_passed_over(tmp_path: Path) -> None:
 
 
 def test_a_state_without_marks_owes_nothing(tmp_path: Path) -> None:
-    """What 0.1.0 and 0.2.0 called final was done with all its parts; what this version notes is not."""
+    """A final of 0.1.0 and 0.2.0 had all its parts; a final of this version has those that are marked."""
     kept = {"version": 1, "markets": {"a": {"final_date": "2026-09-17"}}}
     (tmp_path / "state.json").write_text(json.dumps(kept))
     marks = ("bars_date", "archive_date", "feed_date", "alerts_date")

@@ -1,4 +1,4 @@
-"""What is kept of each tick: it outlives torn lines, later versions and years, and costs next to nothing."""
+"""The run log outlives torn lines, later versions and years, and costs next to nothing."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ JSON_VALUES = st.recursive(
 @example({"market": ""}, b"")
 @example({"word": ""}, b"")
 def test_no_line_can_break_a_reader(document: dict[str, object], rubbish: bytes) -> None:
-    """Whatever stands in the file, it is read, and what is read can be told in every zone and written again."""
+    """The file may have any content: each outcome that is read can be shown in every zone and written again."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         whole = {"market": "nse-fno", "at": OPEN.isoformat(), "code": 0, "word": "published", **document}
@@ -131,7 +131,7 @@ def test_no_line_can_break_a_reader(document: dict[str, object], rubbish: bytes)
 
 
 def test_a_sentence_is_one_of_letters(tmp_path: Path) -> None:
-    """What a server says cannot move the cursor of whoever reads the status."""
+    """A server's text cannot move the cursor in the terminal that shows the status."""
     run_log.append(tmp_path, [BLOCKED._replace(sentence="it said \x1b[2J\u202e\r\nno: mend it")])
 
     (found,) = run_log.read(tmp_path)
@@ -202,7 +202,7 @@ def test_it_costs_a_tick_less_than_two_milliseconds(tmp_path: Path) -> None:
 
 
 def kept(tmp_path: Path) -> list[RunOutcome]:
-    """What ticks in this folder have kept, without how long they took."""
+    """The outcomes of the runs in this folder, without their durations."""
     found = run_log.read(tmp_path / "state")
     assert all(each.seconds is not None for each in found if each.kind != "killed")
     return [each._replace(seconds=None) for each in found]
@@ -313,7 +313,7 @@ def start(folder: Path, hang: str) -> subprocess.Popen[bytes]:
 
 
 def test_every_word_is_documented() -> None:
-    """Whoever reads the status can look up what a tick came to."""
+    """The documentation lists every kind of outcome."""
 
     def words(kind: type[HeatmapError]) -> set[str]:
         return {kind.kind}.union(*map(words, kind.__subclasses__()))
@@ -365,7 +365,7 @@ def test_a_run_is_never_without_mark_and_outcome(
 
 @pytest.mark.process
 def test_a_run_that_hung_is_kept_once(tmp_path: Path) -> None:
-    """What was ended at its deadline from another thread says so itself; the next run adds nothing to it."""
+    """A run that was ended at its deadline from another thread records this itself; the next run adds nothing."""
     with start(tmp_path, "pass") as process:
         assert 75 == process.wait(30)
     one_run.run(configuration(tmp_path, MemorySource(), MemoryPublisher()), now=OPEN + FIVE_MINUTES)

@@ -11,7 +11,7 @@ from heatmap.system.background import BackgroundTask, Job
 
 
 def test_a_job_s_result() -> None:
-    """What the work returns, None among it."""
+    """The result of the work, also None."""
     for value in (7, None):
         job = Job(lambda value=value: value)  # type: ignore[misc]
         assert job.wait(10)
@@ -19,7 +19,7 @@ def test_a_job_s_result() -> None:
 
 
 def test_a_job_s_error() -> None:
-    """What the work raises, to the one who asks for its result."""
+    """The error of the work, raised by `wait`."""
     job = Job(lambda: 1 / 0)
 
     assert job.wait(10)
@@ -54,7 +54,7 @@ def test_a_job_is_left_behind() -> None:
 
 
 def test_a_task_never_raises() -> None:
-    """What went wrong is a sentence's end; an exception's own words, which may hold a secret, are not in it."""
+    """The problem ends a sentence; an exception's own text, which may have a secret, is not in it."""
     end = threading.Event()
 
     def fail() -> str:

@@ -140,7 +140,7 @@ class Machine:
 
     @property
     def page(self) -> dict[str, str]:
-        """What the page says of its times."""
+        """The times that the page shows."""
         document = json.loads(self.target.pages["nse-fno/snapshot.json"])
         return {
             "phase": document["session"]["phase"],

@@ -103,7 +103,7 @@ time.sleep(1.5)
     ],
 )
 def test_a_process_is_ended(kind: str, code: int, said: str) -> None:
-    """Whatever keeps it: a lock, want of memory, a pipe that nobody reads, a library that holds the interpreter."""
+    """The process ends although something blocks it: a lock, lack of memory, a pipe, a library that holds the interpreter."""
     ended = subprocess.run(
         [sys.executable, "-c", ENDING, kind], capture_output=True, text=True, timeout=30, cwd=CHECKOUT
     )
@@ -113,7 +113,7 @@ def test_a_process_is_ended(kind: str, code: int, said: str) -> None:
 
 
 def test_work_that_takes_too_long_is_left_behind() -> None:
-    """What is in time is returned, or raised; what is not is told."""
+    """A result in time is returned, or raised; a late one is reported."""
     end = threading.Event()
 
     assert 7 == run_with_timeout(10, lambda: 7)

@@ -290,7 +290,7 @@ def test_a_file_system_that_lacks_something(
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o444])
 def test_a_written_file_has_its_mode(tmp_path: Path, mode: int) -> None:
-    """Whatever the umask, and whatever mode the replaced file had."""
+    """The mode is right for any umask, and any mode of the replaced file."""
     path = tmp_path / "file"
     path.write_bytes(b"old")
     former = os.umask(0o027)
@@ -314,7 +314,7 @@ def test_a_secret_is_never_open_to_others(tmp_path: Path) -> None:
 
 
 def test_a_replacement_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
-    """Whatever ends the block, a request to end among them: the old file stays, the new one is removed."""
+    """Any error in the block, also a request to end: the old file stays, the new one is removed."""
     path = tmp_path / "file"
     path.write_bytes(b"old")
 

@@ -254,7 +254,7 @@ ARCHIVES: dict[str, Callable[[], bytes]] = {
 @pytest.mark.process
 @pytest.mark.parametrize("kind", ARCHIVES)
 def test_an_archive_as_large_as_may_be(tmp_path: Path, kind: str) -> None:
-    """Whatever its bytes are, it is refused, and has not taken 100 MB."""
+    """Any bytes are refused, and take less than 100 MB."""
     path = tmp_path / "archive"
     path.write_bytes(ARCHIVES[kind]())
 

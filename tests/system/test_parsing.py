@@ -1,4 +1,4 @@
-"""What comes from outside is clean, or None."""
+"""Text from outside is clean, or None."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ def test_a_request_that_was_lost_is_raised_again(capsys: pytest.CaptureFixture[s
 
 
 def test_a_request_is_no_exception_that_a_part_may_swallow() -> None:
-    """What keeps the parts of a run apart lets it pass."""
+    """The barrier between the parts of a run lets a request to end pass."""
     with pytest.raises(StoppedError), stop.handlers():
         try:
             os.kill(os.getpid(), signal.SIGTERM)

@@ -12,7 +12,7 @@ from heatmap.errors import ConfigError
 
 
 def problem(tmp_path: Path, text: str) -> str:
-    """What is said of a configuration with this text."""
+    """The sentence about a configuration with this text."""
     path = tmp_path / "heatmap.toml"
     path.write_text(text, "utf-8")
     with pytest.raises(ConfigError) as caught:

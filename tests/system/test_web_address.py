@@ -104,7 +104,7 @@ def test_no_login_in_what_others_see(key: str) -> None:
 
 @pytest.mark.parametrize("end", ["?a=b", "#x", "?"])
 def test_pages_are_below_the_public_address(end: str) -> None:
-    """What is put behind a query would be part of it."""
+    """A path after a query would be part of it."""
     with pytest.raises(ConfigError, match="without user, . and #"):
         loader.read({"public_url": f"https://www.example.org/{end}"}, base=Path("/nowhere"))
 

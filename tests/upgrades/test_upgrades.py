@@ -111,7 +111,7 @@ def test_its_history_goes_on(installation: Path) -> None:
 
 
 def test_its_runs_are_told_of(installation: Path) -> None:
-    """What visitors are told of the last runs begins with those of the earlier version."""
+    """The published outcomes begin with those of the earlier version."""
     assert 0 == run(installation, make.moments(NEXT)[0])
     assert 0 == run(installation, make.moments(NEXT)[1])
 

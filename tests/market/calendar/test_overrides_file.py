@@ -39,7 +39,7 @@ def test_a_first_file() -> None:
 
 
 def test_it_is_replaced_where_it_stands() -> None:
-    """What stands before and after it, other years' blocks among it, stays to the letter."""
+    """The text before and after it, also other years' blocks, stays to the letter."""
     other = BLOCK.replace("2027", "2028")
     text = f"{OWN}{BLOCK}{other}[[alias]]\nold = 'A'\nnew = 'B'"
 

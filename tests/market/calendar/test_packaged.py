@@ -107,7 +107,7 @@ def test_days_taken_back_and_sessions_whose_hours_come_later(
 
 
 def test_a_newer_calendar_outlasts_an_older_coverage(tmp_path: Path) -> None:
-    """What was written for a program that knew less neither shortens a newer one's calendar nor is a fault."""
+    """A file for a program that knew less neither shortens a newer program's calendar nor is a fault."""
     (tmp_path / "own.toml").write_text("coverage_to = 2025-12-31\n")
 
     assert date(2026, 12, 31) == load(SessionOptions(overrides=Path("own.toml")), tmp_path).last

@@ -1,4 +1,4 @@
-"""What the tests of the web have in common: a server of a few lines, and no pauses where they prove nothing."""
+"""Fixtures of the tests of HTTP: a server of a few lines, and no pauses where they prove nothing."""
 
 from __future__ import annotations
 

@@ -285,7 +285,7 @@ def test_redirect_within_the_site(serving: Serving, likeness: str | None) -> Non
     ],
 )
 def test_what_is_asked_again(monkeypatch: pytest.MonkeyPatch, fault: str, asked: int) -> None:
-    """What may pass is asked again, twice at most; what will not, never."""
+    """A fault that may pass is tried again, twice at most; a lasting one never."""
     monkeypatch.setattr(client, "BACKOFF_SECONDS", 0.01)
     with Exchange(fault=fault) as exchange, pytest.raises(SourceError):
         get(f"{exchange.url}/api/x", retries=2)
@@ -308,7 +308,7 @@ def test_trouble_that_passes(serving: Serving, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_one_budget_of_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is asked, all of it together is repeated no more often than the budget says."""
+    """All requests together are repeated no more often than the budget allows."""
     monkeypatch.setattr(client, "BACKOFF_SECONDS", 0.0)
     with Exchange(fault="500") as exchange, Client() as asking:
         budget = FetchBudget(10, 2)

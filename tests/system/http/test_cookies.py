@@ -36,7 +36,7 @@ def write(file: Path, *rows: Any, age: float = 60) -> None:
 
 
 def test_taken_and_sent() -> None:
-    """What an answer sets goes back to the same site and path, and to no other."""
+    """A cookie goes back to the same site and path, and to no other."""
     cookies = Cookies()
     cookies.take(
         SITE, ["a=1; Path=/", "b=2; Path=/api", "c=3; Domain=.a.example; Path=/", "d=4; Secure; Path=/"]
@@ -132,7 +132,7 @@ json_values = st.recursive(
 
 @given(st.sampled_from(sorted(row())), json_values)
 def test_anything_in_a_row(tmp_path_factory: pytest.TempPathFactory, key: str, value: Any) -> None:
-    """Whatever stands in a row of the file: a cookie that can be sent in one line, or none."""
+    """Any row of the file is a cookie that fits in one line, or none."""
     file = tmp_path_factory.getbasetemp() / "fuzzed.json"
     write(file, row(**{key: value}), row(name="b"))
     header = Cookies(file).header("https://www.a.example/") or ""
@@ -142,7 +142,7 @@ def test_anything_in_a_row(tmp_path_factory: pytest.TempPathFactory, key: str, v
 
 @given(st.lists(st.text(max_size=40) | st.just("a=1; Max-Age=9; Domain=.a.example"), max_size=4))
 def test_anything_set(received: list[str]) -> None:
-    """Whatever an answer sets: what goes back is one line."""
+    """Any cookie of an answer goes back as one line."""
     cookies = Cookies()
     cookies.take(SITE, received)
     assert (cookies.header(SITE) or "").isprintable()

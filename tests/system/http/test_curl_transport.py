@@ -93,7 +93,7 @@ def test_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.process
 def test_no_cost_without_it() -> None:
-    """Who does not ask for a likeness does not load the package, nor the other way round."""
+    """A client that imitates no browser does not load the package, and the other way round."""
     code = (
         "import sys; from datetime import UTC, datetime; from heatmap.sources.nse.live import Nse\n"
         "try: Nse(base_url=sys.argv[1], impersonate=sys.argv[2] or None).fetch(now=datetime.now(UTC))\n"

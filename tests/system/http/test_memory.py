@@ -1,4 +1,4 @@
-"""What a fetch takes of memory, whatever comes: measured in a process of its own."""
+"""The memory that a fetch takes, whatever comes: measured in a process of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer means, told from its status, headers and bytes alone."""
+"""The meaning of a response follows from its status, headers and bytes alone."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ texts = st.text(max_size=40) | st.sampled_from(
 
 @given(st.integers(0, 999), st.dictionaries(st.sampled_from(["location", "retry-after", "date"]), texts))
 def test_any_reply(status: int, headers: dict[str, str]) -> None:
-    """Whatever a server answers: its meaning is a place on the same site, nothing, or an error of ours."""
+    """Any answer of a server means a place on the same site, nothing, or an error of ours."""
     answer = RawResponse(status, headers, (), b"")
     try:
         target = responses.find_redirect("https://a.example/x", answer)
@@ -212,7 +212,7 @@ def test_any_reply(status: int, headers: dict[str, str]) -> None:
 
 @given(st.binary(max_size=60), st.sampled_from(["", "gzip", "deflate", "br", "gzip, gzip"]))
 def test_any_bytes(wire: bytes, coding: str) -> None:
-    """Whatever bytes come: no more than may be, or an error of ours."""
+    """Any bytes give no more than the limit, or an error of ours."""
     try:
         assert len(responses.decompress(wire, coding, 30)) <= 30
     except SourceError:
