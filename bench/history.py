@@ -1,4 +1,4 @@
-"""What history costs: adding a tick, the room of a year, reading what a tick asks of it, and its imports.
+"""The cost of the history: adding a tick, the size of a year, the reads of a run, and the imports.
 
     python -m bench.history [--runs N]
 

@@ -1,4 +1,4 @@
-"""What a page weighs, and what it costs a browser: the recorded day, and a market of 2,000.
+"""The weight of a page, and its cost for a browser: the recorded day, and a market of 2,000.
 
     python -m bench.page
 

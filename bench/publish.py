@@ -1,4 +1,4 @@
-"""What it takes to bring a tick's files to each kind of target, on loopback; the median of all runs.
+"""The time to bring a run's files to each kind of target, on loopback; the median of all runs.
 
     python -m bench.publish [--runs N]
 

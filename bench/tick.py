@@ -1,4 +1,4 @@
-"""What a tick costs, in ratios: cold processes in turn, the median of each, all in one run.
+"""The cost of a run, in ratios: cold processes in turn, the median of each, all in one measurement.
 
     python -m bench.tick [--runs N]
 
