@@ -100,9 +100,7 @@ def test_a_block_is_told_first_with_what_to_do(here: Here) -> None:
     assert [75, 75, 75, 0] == codes
     flat = " ".join(out.split())
     assert (75, "Something is wrong:") == (code, out.splitlines()[0])
-    assert (
-        "- nse-fno: the last run failed (blocked, as the 2 before it): the exchange gave no quotes" in flat
-    )
+    assert "- nse-fno: the last run failed (blocked, as the 2 before it): the exchange gave no quotes" in flat
     assert "nse is left alone until Fri 20 Nov 2026 11:27 IST, so that a ban is not prolonged" in flat
     assert "nse blocked 3 times in a row: not used until Fri 20 Nov 2026 11:27 IST" in flat
     assert "last good Fri 20 Nov 2026 11:02 IST, 21 minutes ago" in flat

@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 FIRST_VERSION = (8, 4)
 PROGRAM_NAME, PIPE_NAME = "askpass", "password"
-# A second question gets no answer: the pipe is removed before it is read.
+# A second question gets no answer: the pipe is removed before it is read. After the run was killed, the pipe has
+# no writer, and opening or reading it would never end. So the program opens it at both ends and writes an empty
+# line behind the password: it reads that line if there is no password.
 PROGRAM = f"""#!/bin/sh
-exec <"${{0%/*}}/{PIPE_NAME}" || exit 1
-rm -f "${{0%/*}}/{PIPE_NAME}"
-IFS= read -r password && printf '%s\\n' "$password"
+pipe="${{0%/*}}/{PIPE_NAME}"
+[ -p "$pipe" ] && exec 3<>"$pipe" || exit 1
+rm -f "$pipe"
+echo >&3
+IFS= read -r password <&3 && [ -n "$password" ] && printf '%s\\n' "$password"
 """
 
 
