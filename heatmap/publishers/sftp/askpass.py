@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 FIRST_VERSION = (8, 4)
 PROGRAM_NAME, PIPE_NAME = "askpass", "password"
-# A second question gets no answer: the pipe is removed before it is read. After the run was killed, the pipe has
-# no writer, and opening or reading it would never end. So the program opens it at both ends and writes an empty
-# line behind the password: it reads that line if there is no password.
+# A second question gets no answer: the pipe is removed before it is read. After the run was killed, the pipe
+# has no writer, and opening or reading it would never end. So the program opens it at both ends and writes an
+# empty line behind the password: it reads that line if there is no password.
 PROGRAM = f"""#!/bin/sh
 pipe="${{0%/*}}/{PIPE_NAME}"
 [ -p "$pipe" ] && exec 3<>"$pipe" || exit 1

@@ -36,7 +36,7 @@ END_SECONDS = 400  # a run that takes longer hangs for ever
 OPEN_TRANSACTIONS = """SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
 AND backend_type = 'client backend'"""
-LOCKED_SECONDS = 30  # for which a machine that vanished may hold what it was changing
+LOCKED_SECONDS = 120  # after which the server has ended the transaction of a machine that vanished
 CONFIGURATION = """state_directory = "state"
 deadline_seconds = {deadline}
 public_url = "https://www.example.org/heatmap/"
