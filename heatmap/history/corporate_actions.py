@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from heatmap.market.quotes import Quote
 
 ONE_TICK = 0.05  # rupees: a previous close may differ so much from the close before, by rounding
-SAME_SHARE = 0.01  # every action is larger; a last price differs from the official close by less
+# A smaller difference is no action: each action changes a price by more, and a last price differs from the
+# official close by less.
+SAME_SHARE = 0.01
 # A split leaves the turnover about as it was. A crash or a demerger raises it.
 MOST_TURNOVER_TIMES = 3
 TURNOVER_SESSIONS = 20  # the usual turnover is their median
@@ -251,6 +253,7 @@ def _find_action(
     change = judge_terms(bar, (*others, last), is_next=is_next)
     if change.certainty is Certainty.NONE:
         return None
+    # Whether the change comes from the session's own previous close, and not from its open.
     is_own = change.certainty is not Certainty.PROBABLE and change.previous_close is not None
     tick = None if is_own or quoted is None else quoted(bar.symbol, bar.date)
     if tick is not None:

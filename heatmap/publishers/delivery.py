@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from heatmap.system.deadline import Deadline
     from heatmap.system.web_file import WebFile
 
-# Before the second attempt; twice as long before the third; each by chance up to half less or more.
+# The wait before the second attempt; before the third it is twice as long. Chance makes each wait up to half
+# shorter or longer.
 BACKOFF_SECONDS = 1.0
 
 

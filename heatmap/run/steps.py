@@ -121,8 +121,8 @@ BEFORE: tuple[Callable[[DrawnRun], None], ...] = (
     # First, because another machine may have drawn the market while this one slept: then nothing may be
     # saved or published.
     _confirm_turns,
-    # Before a target gets the page: a killed run cannot say whether it did, so the checks of the next run
-    # must know that visitors may have seen these figures.
+    # Before a target gets the page: a killed run cannot say whether the target has it, so the checks of the
+    # next run must know that visitors may have seen these figures.
     _mark_attempt,
     # Before a target gets the page, because a later run no longer has the figures of this day. From these
     # files it brings the day to the targets that lack it.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
-LAST_VERSION = 999_999  # the highest that is believed: it becomes part of a file's name
+LAST_VERSION = 999_999  # a higher number is damage; the number becomes part of a file's name
 DIRECTORY_MODE = 0o700
 HEAD_BYTES = 256  # the first keys of a document are in them
 MOST_ASIDE = 9  # how many files of one name are set aside beside each other
@@ -41,7 +41,8 @@ def load(
 ) -> _T | None:
     """Return what `parse` returns for a document; None if there is no usable document.
 
-    `parse` may raise what reading a document of another shape raises. It must understand documents of earlier
+    For a document of another shape, `parse` may raise ValueError, LookupError, TypeError, AttributeError or
+    ArithmeticError. It must understand documents of earlier
     versions, and those without a version. A damaged document, and one of a version above `version`, is
     renamed, never deleted, and `warn` gets a sentence about it. `key` is a key that each document of this
     kind has. Raises OSError if the file cannot be read, and ForeignError for whole JSON without the key.

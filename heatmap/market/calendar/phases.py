@@ -16,7 +16,8 @@ ONE_DAY = timedelta(days=1)
 LONGEST_BREAK_DAYS = 60  # how far ahead a calendar without end is searched for its next session
 SETTLE_MINUTES = 15  # default, from the last window's end until closing prices are final
 LONGEST_SETTLE_MINUTES = 240
-RENEWED_AHEAD = timedelta(days=31)  # before a calendar's end: the list of a year appears about 12 December
+# The renewal of a calendar begins so long before its end. A year's list comes about 12 December before.
+RENEWED_AHEAD = timedelta(days=31)
 
 
 class SessionHours(NamedTuple):
@@ -81,7 +82,8 @@ def phase_at(calendar: Calendar, now: datetime) -> MarketStatus:
         raise ValueError(message)
     if calendar.always:
         return MarketStatus(Phase.OPEN, None, None, "This market never closes.")
-    now = now.astimezone(UTC)  # times of one zone compare by wall time, which repeats an hour each year
+    # In UTC: Python compares times of one zone by the wall clock, which shows one hour twice a year.
+    now = now.astimezone(UTC)
     local = now.astimezone(ZoneInfo(calendar.time_zone))
     today = local.date()
     yesterday = session_on(calendar, today - ONE_DAY)

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 MAX_SECONDS = 15.0  # for all web hooks together
 MIN_SECONDS = 1.0  # with less time left, the next run sends the messages
 RESERVED_SECONDS = 3.0  # the part of the run's time that monitoring needs
-QUIET_PHASES = {"closed", "settling"}  # phases whose quotes belong to no session that lasts or has just ended
+# In these phases quotes belong neither to a session that lasts nor to one that has just ended.
+QUIET_PHASES = {"closed", "settling"}
 
 
 class Settings(NamedTuple):

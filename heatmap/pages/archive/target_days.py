@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LIVE = "Live map"
 TO_MARKET = "../../../"  # the path from a day's page to its market's folder
 RETRY_AFTER = timedelta(hours=1)  # the time between two attempts at a day that a target refused
-MOST_UNKNOWN = 60  # a target that is no longer configured is deleted if it lacks more days
+MOST_UNKNOWN = 60  # the record forgets a target that is not configured and lacks more days
 
 
 def with_targets(record: Record, names: Sequence[str], doubtful: Collection[date] = ()) -> Record:
