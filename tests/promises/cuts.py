@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -113,6 +114,7 @@ def _on_the_wire(place: Place, rng: Random, amount: int) -> Iterator[Cut]:
     with place.ftp_proxy() if place.is_ftp else place.proxy() as proxy:
         place.publish(versioned(1), proxy)
         lengths = {"sent": len(proxy.sent), "received": len(proxy.received)}
+        spared = {"sent": _mode_commands(proxy.sent)}
         if isinstance(proxy, FtpProxy):
             lengths |= {"data sent": len(proxy.data.sent), "data received": len(proxy.data.received)}
     place.publish(versioned(0))
@@ -120,10 +122,21 @@ def _on_the_wire(place: Place, rng: Random, amount: int) -> Iterator[Cut]:
     for number in range(amount * MOST_MISSES):
         way = list(lengths)[number % len(lengths)]
         kind = (Fault.reset, Fault.end)[number // len(lengths) % 2]
-        fault = kind(next(offsets[way]), way.removeprefix("data "))
+        offset = next(offset for offset in offsets[way] if offset not in spared.get(way, ()))
+        fault = kind(offset, way.removeprefix("data "))
         # Where each request has a connection of its own, the first one that gets so far is cut, or a later one.
         has_many = way.startswith("data") or not place.pooled
         yield _wire_cut(place, way, replace(fault, skip=rng.randrange(4)) if has_many else fault.on(1))
+
+
+def _mode_commands(sent: bytes) -> set[int]:
+    """Return the offsets within the FTP commands that set a mode.
+
+    Proftpd obeys half a line. So a cut would change the mode of a folder above: of `/`, too, if the tests run
+    as root.
+    """
+    lines = re.finditer(rb"SITE CHMOD [^\r]*\r?", sent)
+    return {offset for line in lines for offset in range(line.start() + 1, line.end() + 1)}
 
 
 def _wire_cut(place: Place, way: str, fault: Fault) -> Cut:
