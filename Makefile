@@ -22,7 +22,7 @@ run: $(BIN)/heatmap ## draw the recorded trading day into site/index.html
 demo: $(BIN)/heatmap ## serve the recorded day live, beside a sample blog
 	@$(BIN)/heatmap demo
 
-# Who has no Node.js can do without the accessibility tests.
+# Without Node.js the accessibility tests are left out.
 test: $(DEV) $(if $(shell command -v npm),$(NODE_DEV)) ## set up the test servers, and run all tests
 	@$(BIN)/python tests/servers/unpack.py
 	$(BIN)/python -m pytest $(PARALLEL) -m "not serial"

@@ -15,7 +15,7 @@ from heatmap.cli import parser
 from heatmap.config import loader, plugins
 from heatmap.history.options import HistoryOptions
 from heatmap.market.calendar import packaged
-from heatmap.market.quality import GateOptions
+from heatmap.market.gates import GateOptions
 from heatmap.notify.alerts.options import AlertOptions
 from heatmap.notify.monitoring.options import MonitorOptions
 from heatmap.pages.archive.options import ArchiveOptions

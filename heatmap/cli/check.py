@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print one line for each check. Return the exit code that a run would have, 0 if all is well."""
     config = load(arguments.config)
-    report = Report(Messages(print))
+    report = Report(Messages(print), targets=len(config.publishers))
     _print_ok("configuration", commands.configuration(config))
     _check_state(config, report)
     _print_ok("picture", _describe_pictures(config))
@@ -63,9 +63,11 @@ def run(arguments: argparse.Namespace) -> int:
     visitor = Visitor(config.public_url) if config.public_url else None
     # First ask all targets: a child process of one must not inherit a secret that another has read.
     problems = [target.problems() for target in config.publishers]
-    for target, target_problems in zip(config.publishers, problems, strict=True):
-        _check_target(target, target_problems, config, report, arguments.trust_host_key, visitor)
-    if visitor and report.failed_targets < report.targets:
+    for number, target in enumerate(config.publishers):
+        report.reached[number] = _check_target(
+            target, problems[number], config, report, arguments.trust_host_key, visitor
+        )
+    if visitor and report.reaches_any:
         _check_public_url(visitor, report)
     return report.exit_code
 
@@ -205,10 +207,10 @@ def _check_target(
     report: Report,
     fingerprints: Sequence[str] | None,
     visitor: Visitor | None,
-) -> None:
+) -> bool:
+    """Check one target; return whether all is well."""
     seconds, visit = config.deadline_seconds, visitor.visit if visitor else None
     pages = ownership.make_samples([market.name for market in config.markets])
-    number, report.targets = report.targets, report.targets + 1
     try:
         if problems:
             raise ConfigError([*problems])
@@ -220,10 +222,10 @@ def _check_target(
             host_keys.confirm(cast("SftpPublisher", target), fingerprints, seconds)
             description = target.check(Deadline(seconds), pages, visit)
         _print_ok(target.name, description)
-        report.reached[number] = True
     except (ConfigError, PublishError) as error:
-        report.reached[number] = False
         _print_failure(target.name, error, report)
+        return False
+    return True
 
 
 def _check_public_url(visitor: Visitor, report: Report) -> None:

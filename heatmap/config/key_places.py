@@ -9,7 +9,7 @@ from heatmap.config import plugins
 from heatmap.config.tables import MarketTable, TopLevel
 from heatmap.history.options import HistoryOptions
 from heatmap.market.calendar.packaged import SessionOptions
-from heatmap.market.quality import GateOptions
+from heatmap.market.gates import GateOptions
 from heatmap.notify.alerts.options import AlertOptions
 from heatmap.notify.monitoring.options import MonitorOptions
 from heatmap.pages.archive.options import ArchiveOptions

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from heatmap.market.calendar.phases import Calendar
-    from heatmap.market.quality import GateOptions
+    from heatmap.market.gates import GateOptions
     from heatmap.notify.alerts.options import AlertOptions
     from heatmap.notify.monitoring.options import MonitorOptions
     from heatmap.pages.archive.options import ArchiveOptions
@@ -261,7 +261,7 @@ class _Reader(TableReader):
         return options
 
     def _read_gates(self, table: object) -> GateOptions | None:
-        from heatmap.market.quality import GateOptions
+        from heatmap.market.gates import GateOptions
 
         options: GateOptions | None = self.read(GateOptions, table, "gates")
         return options

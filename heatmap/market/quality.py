@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from heatmap.errors import ConfigError, SourceGated, SourceReshaped
+from heatmap.errors import SourceGated, SourceReshaped
 from heatmap.market import market_figures, plausibility
 from heatmap.market.calendar.session import Phase
 from heatmap.market.market_figures import LEAST_INSTRUMENTS, MOST_CONTRADICTING, name_some
@@ -24,35 +24,6 @@ if TYPE_CHECKING:
 CLOSE_TOLERANCE = timedelta(minutes=5)  # the last trade may come this long before the close
 ONE_DAY = timedelta(days=1)
 OPENING = timedelta(minutes=20)  # so long after the open it is possible that no instrument has moved
-
-STALE_MINUTES = 20
-STALE_INTERVALS = 3  # if that is longer: one run without new figures proves little
-
-
-@dataclass(frozen=True, slots=True)
-class GateOptions:
-    """The `[gates]` table: the conditions under which figures replace a market's page."""
-
-    least_share: float = 0.7  # of the last page's instruments; 0: no limit
-    # The longest time without any change of figures while the market is open; 0: no limit.
-    stale_minutes: int | None = None  # None: STALE_MINUTES, or STALE_INTERVALS intervals if that is more
-
-    def __post_init__(self) -> None:
-        """Raise ConfigError for impossible values."""
-        problems = []
-        if not 0 <= self.least_share <= 1:
-            problems.append("least_share must be 0 to 1, such as 0.7")
-        if self.stale_minutes is not None and not 0 <= self.stale_minutes <= 24 * 60:
-            problems.append("stale_minutes must be 0 (never) to 1440")
-        if problems:
-            raise ConfigError(problems)
-
-    def stale_after(self, interval_minutes: int) -> timedelta | None:
-        """Return the longest time without a change of figures, at this interval; None: no limit."""
-        minutes = self.stale_minutes
-        if minutes is None:
-            minutes = max(STALE_MINUTES, STALE_INTERVALS * interval_minutes)
-        return timedelta(minutes=minutes) if minutes else None
 
 
 class ShrunkMarket(NamedTuple):

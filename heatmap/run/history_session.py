@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from heatmap.config.loader import Config, Market
-    from heatmap.history.corporate_actions import QuotedClose
-    from heatmap.history.ex_dates import Evidence
     from heatmap.history.store import Store
-    from heatmap.market.bars import Bar
     from heatmap.market.calendar.session import MarketStatus
     from heatmap.market.quotes import Snapshot
     from heatmap.pictures.market_map.past import HistoryView
@@ -145,43 +142,6 @@ class HistorySession:
             return reader.read(snapshot, session, status.phase)
 
         return self.attempt(market, read)
-
-    def gather_evidence(
-        self, market: Market, snapshot: Snapshot, status: MarketStatus, closes: Mapping[str, float]
-    ) -> Evidence:
-        """Return what says whether a session's previous closes are on the terms of its prices.
-
-        `closes` are the previous closes of the session's last live page, by symbol.
-        """
-        from heatmap.history import corporate_actions, ex_dates, quoted_closes
-
-        session = attribution.find_session(market.calendar, snapshot.as_of, status)
-        name = attribution.name_in_history(market.name, is_recording=snapshot.recording)
-        before = attribution.find_session_before(market.calendar, session)
-
-        def read_quoted_closes(store: Store) -> Mapping[str, QuotedClose]:
-            return quoted_closes.read_session(store, name, session)
-
-        def read_bars(symbols: Collection[str]) -> Mapping[str, tuple[Sequence[Bar], bool]]:
-            by_symbol: dict[str, list[Bar]] = {}
-            for bar in self.attempt(market, lambda store: self._bars(store, name, session, symbols)) or []:
-                by_symbol.setdefault(bar.symbol, []).append(bar)
-            return {symbol: (own, own[-1].date == before) for symbol, own in by_symbol.items()}
-
-        declared = corporate_actions.find_declared_splits(market.calendar)
-        return ex_dates.Evidence(
-            session=session,
-            closes=closes,
-            quoted=self.attempt(market, read_quoted_closes) or {},
-            declared={symbol: days[session] for symbol, days in declared.items() if session in days},
-            bars=read_bars,
-        )
-
-    @staticmethod
-    def _bars(store: Store, name: str, session: date, symbols: Collection[str]) -> list[Bar]:
-        from heatmap.history.corporate_actions import TURNOVER_SESSIONS
-
-        return store.bars(name, session - phases.ONE_DAY, TURNOVER_SESSIONS, sorted(symbols))
 
     def read_previous_closes(
         self, market: Market, snapshot: Snapshot, status: MarketStatus, symbols: Collection[str]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class IdleResult(NamedTuple):
-    """The result of such a run."""
+    """The result of a run in which no market was due."""
 
     idle_until: datetime | None  # before then no market is due; None: unknown
     outcomes: Sequence[RunOutcome] = ()  # of the markets with an error
@@ -58,9 +58,9 @@ def run(
     from heatmap.run import monitoring
 
     outcomes = report_idle_run(monitoring.settings(config), monitoring.by_identity(statuses), now, report)
-    return IdleResult(
-        None if pings else idle_until, outcomes
-    )  # else the next runs would end before they ping
+    if pings:
+        idle_until = None  # otherwise the next runs would end before they ping
+    return IdleResult(idle_until, outcomes)
 
 
 def _complete_finals(

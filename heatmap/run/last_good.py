@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from heatmap.market import market_figures, quality
+from heatmap.market.gates import GateOptions
 from heatmap.market.periods import DAY
 from heatmap.market.quality import LastPage, ShrunkMarket
+from heatmap.run import terms_evidence
 from heatmap.state import json_files
 from heatmap.system import parsing
 
@@ -43,7 +45,7 @@ class LastGood:
         self._config = config
         self._force = force
         self._history = history
-        self._options = config.gates or quality.GateOptions()
+        self._options = config.gates or GateOptions()
         self._messages = messages
         self._dry_run = dry_run
         self._last_pages: dict[str, LastPage] = {}  # by market
@@ -109,7 +111,7 @@ class LastGood:
         zone = ZoneInfo(market.calendar.time_zone)
         is_of_today = last and last.as_of.astimezone(zone).date() == snapshot.as_of.astimezone(zone).date()
         closes = last.closes if last and is_of_today else {}
-        evidence = self._history.gather_evidence(market, snapshot, status, closes)
+        evidence = terms_evidence.gather(self._history, market, snapshot, status, closes)
         marked = ex_dates.correct_previous_closes(snapshot, evidence)
         for quote in marked.quotes:
             if DAY in quote.doubts:

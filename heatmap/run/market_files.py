@@ -79,6 +79,7 @@ def draw(
     )
 
     # 3. The live page, after the files that it refers to.
+    fragments = [*_fragments(look, snapshot, rankings, {(view, "change"): table}, context, cache)]
     images = _images(look, table, snapshot, context, cache)
     image_type = images[-1].path.rpartition(".")[2]
     page, page_above = render(table, snapshot, data, context, look, cache, image_type, offer)
@@ -86,11 +87,7 @@ def draw(
         WebFile(f"{market.name}/snapshot.json", snapshot_files.to_json(snapshot, table, context)),
         WebFile(f"{market.name}/snapshot.csv", snapshot_files.to_csv(table)),
         *images,
-        *(
-            _fragments(look, snapshot, rankings, {(view, "change"): table}, context, cache)
-            if look.fragments
-            else ()
-        ),
+        *fragments,
         *(_history_files(market.name, look, snapshot, past, document) if past and offer else ()),
         WebFile(f"{market.name}/index.html", page),
     ]

@@ -35,10 +35,10 @@ PUBLISHING_SHARE = 1 / 3  # of a run's time, which is left for publishing
 
 @dataclass
 class MarketResult:
-    """What a run learned about one market. Without `status` the market has no page."""
+    """The result of one market in one run."""
 
     market: Market
-    status: MarketStatus | None = None  # of the page
+    status: MarketStatus | None = None  # of the page; None: the market has no page
     files: Sequence[WebFile] = ()
     figures: tuple[int, datetime] | None = None  # quotes fetched, as of; None: nothing was fetched
     source: str | None = None  # of the figures; None: no source gave any that may be drawn

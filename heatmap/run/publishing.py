@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.errors import ConfigError, PublishError
-from heatmap.system import parts, stop
+from heatmap.system import stop
 from heatmap.system.background import Job
 from heatmap.system.deadline import Deadline
 from heatmap.system.resource_errors import as_known_error
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from heatmap.publishers.delivery import Delivery
     from heatmap.publishers.interface import Publisher
-    from heatmap.state.report import Messages, Report
+    from heatmap.state.report import Messages
     from heatmap.system.web_file import WebFile
 
 WAIT_SECONDS = 1.0  # after the deadline, so that the targets can report their results
@@ -68,17 +68,6 @@ def publish(
                     f"{result.target}: {places} had to be made: check that visitors see the pages there"
                 )
         yield result
-
-
-def add_result(report: Report, result: TargetResult) -> None:
-    """Add the result of a target to the report of a run."""
-    report.reached[result.number] = result.error is None
-    if result.error is None:
-        for market, part, why in result.delivery.missing_parts if result.delivery else ():
-            if part not in parts.OF_TARGETS:
-                report.parts.add(market, part, why)
-    elif not stop.is_requested():  # else the run ends on a signal, and reports that once
-        report.errors.append(result.error)
 
 
 def no_files(target: str, delivery: Delivery | None) -> Sequence[WebFile]:  # noqa: ARG001 -- see below

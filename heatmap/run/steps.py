@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from heatmap.run import due, marks, publishing
-from heatmap.system import stop
+from heatmap.system import parts, stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from heatmap.run.follow_up import FollowUp
     from heatmap.run.history_session import HistorySession
     from heatmap.run.last_good import LastGood
+    from heatmap.run.publishing import TargetResult
     from heatmap.state.memory import State
     from heatmap.state.report import Report
     from heatmap.system.deadline import Deadline
@@ -57,12 +58,23 @@ def publish(run: DrawnRun) -> None:
             run.follow_up.archives.next_files,
             is_first=is_first,
         ):
-            publishing.add_result(run.report, result)
+            _add_target(run.report, result)
     try:
         for step in AFTER:
             step(run)
     finally:
         run.history.reopen_turns(run.report.parts)
+
+
+def _add_target(report: Report, result: TargetResult) -> None:
+    """Add the result of a target to the report of the run."""
+    report.reached[result.number] = result.error is None
+    if result.error is None:
+        for market, part, why in result.delivery.missing_parts if result.delivery else ():
+            if part not in parts.OF_TARGETS:
+                report.parts.add(market, part, why)
+    elif not stop.is_requested():  # else the run ends on a signal, and reports that once
+        report.errors.append(result.error)
 
 
 def _confirm_turns(run: DrawnRun) -> None:

@@ -144,7 +144,7 @@ def test_one_target_of_several_is_enough(
 def test_where_no_target_works_nobody_is_asked(
     tmp_path: Path, web: Web, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Then the answer to visitors proves nothing."""
+    """If no target works, visitors are not asked: their answer would prove nothing."""
     assert [] == check(tmp_path, capsys, web.url, "file:a/b/c", code=78)
     assert [] == web.asked
 

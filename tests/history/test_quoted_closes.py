@@ -14,6 +14,7 @@ from heatmap.market.bars import Bar
 from heatmap.market.calendar import phases
 from heatmap.market.calendar.session import Phase
 from heatmap.market.quotes import Quote, Snapshot
+from heatmap.run import terms_evidence
 from heatmap.run.history_session import HistorySession
 from heatmap.sources.nse import archive
 from heatmap.sources.nse.archive_files import ArchiveFolder
@@ -71,9 +72,9 @@ def test_closing_page_and_history_agree_on_an_ex_date(
         Archive((Bar("X", EX_DATE, 288.0, 290.0, 288.0, 290.0, 500.0, 1e3, 2.9e5),)), ["X"], FINAL
     )
     (market,) = config.markets
-    report = Messages(lambda _: None)
-    with HistorySession(config, State(config.state_directory), report, FINAL) as history:
-        evidence = history.gather_evidence(market, snapshot, phases.phase_at(market.calendar, FINAL), {})
+    messages, status = Messages(lambda _: None), phases.phase_at(market.calendar, FINAL)
+    with HistorySession(config, State(config.state_directory), messages, FINAL) as history:
+        evidence = terms_evidence.gather(history, market, snapshot, status, {})
     (quote,) = ex_dates.correct_previous_closes(snapshot, evidence).quotes
 
     assert (289.5, 289.5) == (quote.previous_close, bar.previous_close)

@@ -17,7 +17,8 @@ from heatmap.market import quality
 from heatmap.market.calendar import phases
 from heatmap.market.calendar.packaged import SessionOptions, load
 from heatmap.market.calendar.session import MarketStatus
-from heatmap.market.quality import GateOptions, LastPage
+from heatmap.market.gates import GateOptions
+from heatmap.market.quality import LastPage
 from heatmap.market.quotes import Quote, Snapshot
 from heatmap.run import one_run, publishing
 from heatmap.sources import snapshot_file as files

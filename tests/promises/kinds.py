@@ -26,8 +26,9 @@ Start = Callable[[str, Path, "Certificate"], AbstractContextManager[Place]]
 
 @contextmanager
 def _file(kind: str, folder: Path, _: Certificate) -> Iterator[Place]:
-    (folder / "root").mkdir()
-    yield Place(kind, folder, folder / "root", lambda _port, _host: f"file:{folder}/root/{FOLDER}")
+    site = folder / "site"
+    site.mkdir()
+    yield Place(kind, folder, site, lambda _port, _host: f"file:{site}/{FOLDER}")
 
 
 def _ftp(make: Callable[..., Any], **options: str | bool) -> Start:

@@ -93,7 +93,7 @@ def test_one_question_after_each_rest() -> None:
     st.integers(1, 1440),
 )
 def test_no_rest_outlasts_its_length(times: int, wish: float | None, jump: int, interval: int) -> None:
-    """Whatever the clock does, a pause ends within its own length from now."""
+    """A pause ends within its own length from now, also if the clock was set."""
     blocks = blocked(times, None if wish is None else asks_to_wait(wish))
     now = NOON + timedelta(minutes=jump)
 

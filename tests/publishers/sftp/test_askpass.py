@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,11 +14,11 @@ from heatmap.publishers.sftp import askpass
 pytestmark = pytest.mark.process
 
 SERVING = """
-import sys, time
+import sys
 from heatmap.publishers.sftp import askpass
 with askpass.serve_password("canary-5ecret") as variables:
     print(variables["SSH_ASKPASS"], flush=True)
-    time.sleep(60)
+    sys.stdin.read()  # until the end: this process is killed
 """
 
 
@@ -41,9 +43,15 @@ def test_the_password_is_given_once(password: str) -> None:
         assert (1, "") == ask(variables["SSH_ASKPASS"])
 
 
-def test_a_killed_run_leaves_nothing_that_waits() -> None:
+def test_a_killed_run_leaves_nothing_that_waits(tmp_path: Path) -> None:
     """The client may ask after the run was killed: the program ends without an answer, and so does the client."""
-    with subprocess.Popen([sys.executable, "-c", SERVING], stdout=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVING],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as run:
         assert run.stdout
         program = run.stdout.readline().strip()
         run.kill()
